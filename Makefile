@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help environment book test test-fast release grade bench clean
+.PHONY: help environment book test test-fast test-network release grade bench clean
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -53,6 +53,10 @@ test-fast: environment
 	ruff check .
 	lint-imports
 	pytest -m "not slow and not browser and not network"
+
+# What needs the internet: loaders of the hub, links that leave the book. Run weekly by .github/workflows/weekly.yml.
+test-network: environment
+	HF_HUB_OFFLINE=0 pytest -m network --force-enable-socket
 
 release: environment
 	python -m course_lib.grading release

@@ -44,11 +44,12 @@ def load_corpus(name_or_path: str | Path = "shakespeare") -> datasets.DatasetDic
     Raises:
         FileNotFoundError: the path does not exist, or no corpus has that name.
         ModuleNotFoundError: the package that carries the corpus is not installed.
+        ConnectionError: the hub cannot be reached, or has no such data set.
         ValueError: the file is empty, too short to split, not UTF-8, of an unknown kind, or damaged.
     """
     name = str(name_or_path)
     if name.startswith("hub:"):
-        return datasets.load_dataset(name.removeprefix("hub:"))
+        return _from_hub(name.removeprefix("hub:"))
     if isinstance(name_or_path, str) and name in CORPORA:
         return BUILDERS[name](CORPORA[name])
     path = Path(name_or_path)
@@ -62,6 +63,16 @@ def load_corpus(name_or_path: str | Path = "shakespeare") -> datasets.DatasetDic
         f"There is no file {name!r} and no corpus of that name; {hint} "
         f"(A data set of the Hugging Face hub is asked for as 'hub:owner/name'.)"
     )
+
+
+def _from_hub(name: str) -> datasets.DatasetDict:
+    try:
+        return datasets.load_dataset(name)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(
+            f"The data set {name!r} could not be loaded from the Hugging Face hub ({type(error).__name__}): "
+            f"check the name and the network."
+        ) from None
 
 
 def _package_files(card: CorpusCard) -> list[Path]:
