@@ -3,10 +3,12 @@ breaks."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
+# The first page is book/index.html; the site's root leads there.
 ENTRANCE = """\
 <!doctype html>
 <html lang="{language}">
@@ -22,12 +24,24 @@ ENTRANCE = """\
 """
 
 
+REPAIRS = (
+    # The icons' script weighs more than the rest of a page (1.5 MB). The theme's web fonts draw the same icons.
+    (re.compile(r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>'), ""),
+    # The top of the sidebar (title, search) lies outside every landmark: a screen reader's list of places lacks it.
+    (
+        re.compile(r'(<div class="sidebar-primary-items__start sidebar-primary__section")>'),
+        r'\1 role="navigation" aria-label="Book">',
+    ),
+    # A list of works holds list items; docutils gives them a role that ARIA has withdrawn.
+    (re.compile(r' role="doc-biblioentry"'), ' role="listitem"'),
+)
+
+
 def polish(app: Sphinx, exception: Exception | None) -> None:
     """Repair the pages and remove what no reader loads (event `build-finished`)."""
     if exception or app.builder.format != "html":
         return
     out = Path(app.outdir)
-    # The first page is book/index.html; the site's root leads there.
     config = app.config
     text = ENTRANCE.format(
         language=config.language,
@@ -36,6 +50,13 @@ def polish(app: Sphinx, exception: Exception | None) -> None:
         first=f"{config.root_doc}.html",
     )
     (out / "index.html").write_text(text, "utf8")
+    for file in out.rglob("*.html"):
+        before = file.read_text("utf8")
+        after = before
+        for pattern, replacement in REPAIRS:
+            after = pattern.sub(replacement, after)
+        if after != before:
+            file.write_text(after, "utf8")
     # Source maps are for the theme's developers (7 MB).
     for file in out.glob("_static/**/*.map"):
         file.unlink()
