@@ -39,11 +39,18 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
-# Execution: a cell may take a minute; a test cell that a student deleted comes back.
+# Execution: a cell may take a minute; a test cell that a student deleted comes back, a copied one does not count.
 c.Execute.timeout = 60
 c.Execute.shutdown_kernel = "immediate"
 c.Execute.extra_arguments = ["--log-level=ERROR"]  # a kernel warns of its sockets, on every start
 c.OverwriteCells.add_missing_cells = True
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "course_lib.grading.policy.ForgetCopies",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.Execute",
     "course_lib.grading.policy.ScorePolicy",

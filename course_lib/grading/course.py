@@ -1,5 +1,6 @@
 """The course as nbgrader sees it: its folder, its assignments, and nbgrader's own API on them."""
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -60,5 +61,7 @@ def run(step: dict[str, Any]) -> str | None:
     """
     if step["success"]:
         return None
-    lines = [line for line in step.get("log", "").splitlines() if line and not line.startswith((" ", "["))]
-    return lines[-1] if lines else step["error"].strip().splitlines()[-1]
+    # nbgrader logs the traceback of what went wrong, and then raises an exception that says so.
+    told = step.get("log", "") + "\n" + step["error"]
+    errors = re.findall(r"^ *(?:\w+\.)*(\w*Error: .+)$", told, re.MULTILINE)
+    return errors[-1].strip() if errors else step["error"].strip().splitlines()[-1]

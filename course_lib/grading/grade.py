@@ -86,7 +86,7 @@ def grade_one(course: NbGraderAPI, name: str, student: str) -> Grade:
     note = unreadable(Path(submitted, f"{name}.ipynb"))
     if not note:
         reason = run(course.autograde(name, student))
-        note = f"nbgrader could not grade it: {reason}" if reason else ""
+        note = f"nbgrader could not grade it; a person must look at it: {reason}" if reason else ""
     with Gradebook(course.coursedir.db_url, course.coursedir.course_id) as gradebook:
         notebook = gradebook.find_notebook(name, name)
         grade = Grade(student, {cell.name: 0.0 for cell in notebook.grade_cells}, notebook.max_score, note=note)
@@ -140,12 +140,12 @@ def grade(root: Path, name: str) -> Iterator[Grade]:
     course = enter_assignment(root, name)
     grades: list[Grade] = []
     for student in handed_in:
-        grade = grade_one(course, name, student)
+        result = grade_one(course, name, student)
         # Nobody should read the feedback to an earlier version.
         shutil.rmtree(root / "feedback" / student / name, ignore_errors=True)
-        if not grade.note:
+        if not result.note:
             reason = run(course.generate_feedback(name, student))
-            grade.note = f"nbgrader could not write the feedback: {reason}" if reason else ""
-        grades.append(grade)
-        yield grade
+            result.note = f"nbgrader could not write the feedback: {reason}" if reason else ""
+        grades.append(result)
+        yield result
     write_grades(root / "grades" / f"{name}.csv", name, grades)

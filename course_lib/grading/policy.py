@@ -12,7 +12,7 @@ from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader import utils
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import DeduplicateIds, NbGraderPreprocessor
 from traitlets import Unicode
 
 
@@ -69,6 +69,21 @@ class ScorePolicy(NbGraderPreprocessor):
         if reason is not None:
             self.log.warning("Cell %s counts zero: %s", cell.metadata.nbgrader["grade_id"], reason)
             cell.outputs = [new_output("error", ename="NoScore", evalue=reason, traceback=[reason])]
+        return cell, resources
+
+
+class ForgetCopies(DeduplicateIds):
+    """A copied cell is no test and no answer any more: of several copies nbgrader counts the last.
+
+    nbgrader leaves the others with empty metadata, over which its own later steps stumble.
+    """
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        if cell.metadata.get("nbgrader") == {}:
+            del cell.metadata["nbgrader"]
         return cell, resources
 
 

@@ -30,7 +30,12 @@ def test_submissions_become_grades_and_feedback(course: Path, run: Run) -> None:
     submit(course, "ada", good)
     submit(course, "broken", '{"cells": [')
     submit(course, "renamed, in haste", good, "transformer (1).ipynb")
-    submit(course, "zoë", nbformat.writes(release))
+    # A student copies a test cell, to play with it.
+    copied = filled(release, mixed)
+    copy = next(cell for cell in copied.cells if cell.id == "nucleus-test").copy()
+    copy.id = "a-copy"
+    copied.cells.append(copy)
+    submit(course, "zoë", nbformat.writes(copied))
 
     result = run("python", "-m", "course_lib.grading", "grade", "transformer", folder=course)
     assert result.returncode == 0, result.stderr
@@ -44,12 +49,12 @@ def test_submissions_become_grades_and_feedback(course: Path, run: Run) -> None:
         "ada": 19,
         "broken": 0,
         "renamed, in haste": 0,
-        "zoë": 0,
+        "zoë": 19,
     }
     assert all(float(row["max_score"]) == 24 for row in rows.values())
     assert float(rows["ada"]["sink_window_mask_test"]) == 0
     assert float(rows["ada"]["count_cost_test"]) == 4
-    assert [row["waits_for_a_person"] for row in rows.values()] == ["yes", "no", "no", "no"]
+    assert [row["waits_for_a_person"] for row in rows.values()] == ["yes", "no", "no", "yes"]
     assert rows["ada"]["note"] == rows["zoë"]["note"] == ""
     assert rows["broken"]["note"].startswith("transformer.ipynb cannot be read as a notebook")
     assert rows["renamed, in haste"]["note"] == (
