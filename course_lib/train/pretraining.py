@@ -37,9 +37,9 @@ class Recipe:
     context_length: int = 96
     n_layer: int = 4
     n_head: int = 4
-    n_embd: int = 160
+    n_embd: int = 128
     batch_size: int = 8
-    steps: int = 1600
+    steps: int = 1700
     warmup: int = 50
     muon_learning_rate: float = 0.02
     adamw_learning_rate: float = 3e-3
