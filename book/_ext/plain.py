@@ -136,7 +136,10 @@ def _role(name: str, text: str, around: Surroundings) -> str:
     if name in ("glue:text", "glue:", "glue:md", "glue"):
         return f"`{target.split('::')[-1].split(':')[0]}`"
     if name.startswith("cite"):
-        works = [around.citations[key.strip()] for key in target.split(",")]
+        keys = [key.strip() for key in target.split(",")]
+        if missing := [key for key in keys if key not in around.citations]:
+            raise ValueError(f"{missing[0]} is cited, but book/references.bib does not have it.")
+        works = [around.citations[key] for key in keys]
         if name == "cite:t":
             return ", ".join(works)
         return "(" + "; ".join(re.sub(r" \((.*)\)$", r", \1", work) for work in works) + ")"

@@ -25,7 +25,7 @@ ENTRANCE = """\
 
 
 REPAIRS = (
-    # The icons' script weighs more than the rest of a page (1.5 MB). The theme's web fonts draw the same icons.
+    # The icons' script weighs more than the rest of a page. The fonts draw the same icons (icons.py).
     (re.compile(r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>'), ""),
     # The top of the sidebar (title, search) lies outside every landmark: a screen reader's list of places lacks it.
     (

@@ -96,8 +96,8 @@ def twin(page: Path, root: Path = ROOT) -> str:
             continue
         try:
             text = plain(cell.source, around)
-        except (ValueError, KeyError) as error:
-            raise ValueError(f"{page.name}: {error.args[0]}") from error
+        except ValueError as error:
+            raise ValueError(f"{page.name}: {error}") from error
         if text:
             cells.append(new_markdown_cell(text))
     for number, cell in enumerate(cells):

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+import icons
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import HTML
+from fontTools.ttLib import TTFont
 from playwright.sync_api import Browser, BrowserContext, Page
 from sources import ROOT, pages
 
@@ -130,9 +132,27 @@ def test_opened_from_disk(name: str, browser: Browser, site: str) -> None:
     context.close()
 
 
+def test_every_icon_is_in_the_fonts(browser: Browser, site: str) -> None:
+    fonts = {file.name: TTFont(file).getBestCmap() for file in (HTML / icons.FONTS).glob("*.woff")}
+    there = set().union(*fonts.values())
+    context = browser.new_context()
+    for name in ("book/glossary.html", NAMES[1]):
+        page = open_page(context, f"{site}/{name}", site).page
+        shown = page.evaluate(
+            """() => [...document.querySelectorAll("*")]
+                .flatMap(it => [getComputedStyle(it, "::before"), getComputedStyle(it, "::after")])
+                .filter(it => it.fontFamily.includes("Font Awesome") && it.content.length > 2)
+                .map(it => it.content.replaceAll('"', ""))"""
+        )
+        assert len(shown) > 5
+        assert {ord(character) for icon in shown for character in icon} <= there
+    context.close()
+
+
 def test_root_leads_to_the_first_page(browser: Browser, site: str) -> None:
     context = browser.new_context()
-    page = open_page(context, f"{site}/", site).page
+    page = context.new_page()
+    page.goto(f"{site}/")
     page.wait_for_url(f"{site}/book/index.html")
     context.close()
 
