@@ -207,12 +207,23 @@ def test_choosing_a_precision_disturbs_nothing_and_says_why(capsys):
     state = torch.get_rng_state()
     chosen = choose_precision(trainer.model, batch)
     assert chosen.name in ("float32", "bfloat16")
-    assert "s in bfloat16" in chosen.reason and "s in float32" in chosen.reason
+    assert "ms in bfloat16" in chosen.reason and "ms in float32" in chosen.reason
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[name], tensor) for name, tensor in trainer.model.state_dict().items())
     assert all(parameter.grad is None for parameter in trainer.model.parameters())
     trainer.fit()
-    assert f"Training in {trainer.precision.name}: forward and backward take" in capsys.readouterr().out
+    assert f"Training in {trainer.precision.name}: {trainer.precision.reason}." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("faster", ["float32", "bfloat16"])
+def test_the_faster_precision_is_chosen(faster, monkeypatch):
+    def fastest(first, second, device):
+        second(), first()
+        return (1.0, 2.0) if faster == "float32" else (2.0, 1.0)
+
+    monkeypatch.setattr("course_lib.train.precision._fastest", fastest)
+    trainer, batch = tiny(1, "auto")
+    assert choose_precision(trainer.model, batch).name == faster
 
 
 def test_a_resumed_run_keeps_the_precision_it_began_with(make_trainer, tmp_path, monkeypatch):
