@@ -101,11 +101,19 @@ def _plain_play(markdown: str) -> str:
     text = re.sub(r"^# .+\n", "", markdown)  # the title
     text = re.sub(r"^#+ ", "", text, flags=re.MULTILINE)  # ## ACT I → ACT I
     text = re.sub(r"^\*\*(.+?)\*\*[ ]*$", r"\1:", text, flags=re.MULTILINE)  # **ROMEO** → ROMEO:
-    text = re.sub(r"\*\[?([^*]+?)\]?\*", r"[\1]", text)  # *Exit.* (one play's way) → [Exit.]
-    text = re.sub(r"_+(?:\\\[)?([^_]*?)\]?_+", r"[\1]", text)  # _Exit_, __\[Aside]_ → [Exit], [Aside]
-    text = re.sub(r"\\(?=\W)", "", text)  # Markdown's escapes: \-- → --
+    text = re.sub(r"\\(?=\W)", "", text)  # Markdown's escapes: \\-- → --
     text = re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)  # Markdown's two spaces at a line's end
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    paragraphs = [_stage_directions(paragraph) for paragraph in re.split(r"\n{2,}", text.strip())]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _stage_directions(paragraph: str) -> str:
+    """_Exit_, __[Aside]_ and *Exeunt.* become [Exit], [Aside] and [Exeunt.]; marks without a partner are dropped."""
+    marked = re.fullmatch(r"[_*].*[_*]", paragraph, re.DOTALL)
+    if marked and not re.search(r"[_*]\n[^_*]", paragraph):  # nothing but a direction, however it is marked inside
+        return f"[{re.sub(r'[][_*]', '', paragraph)}]"
+    paragraph = re.sub(r"[_*]+\[?([^][_*]+)\]?[_*]+", r"[\1]", paragraph)
+    return re.sub(r"[_*]", "", paragraph)
 
 
 def _title(file: Path) -> str:

@@ -68,7 +68,8 @@ class Pretrained:
         model: in evaluation mode.
         tokenizer: it was trained with.
         history: of its training.
-        folder: where it is kept: weights and config for stock `transformers`, tokenizer, history.
+        folder: where it is kept: weights, config and tokenizer, which stock `transformers` opens, `history.json`,
+            and the packed texts, `train.npy`, `validation.npy`, `test.npy`.
     """
 
     model: GPT
