@@ -29,6 +29,8 @@ PROFILE = """\
 c.InlineBackend.figure_formats = {"svg"}
 c.HistoryManager.enabled = False
 c.Application.log_level = "ERROR"
+# A library's progress bar, in a notebook, is a widget, which asks other hosts for scripts: bars stay text.
+c.InteractiveShellApp.exec_lines = ["import tqdm.auto, tqdm.std; tqdm.auto.tqdm = tqdm.std.tqdm; del tqdm"]
 """
 
 

@@ -285,7 +285,7 @@ def beam_search(
             f"{len(prompt)} tokens and {max_new_tokens} new ones do not fit into a context of "
             f"{model.config.context_length}."
         )
-    cache = KVCache(model.config, beams, model.config.context_length, model.head.weight)
+    cache = KVCache(model.config, beams, len(prompt) + max_new_tokens, model.head.weight)
     V = model.config.vocab_size
     step = torch.tensor([list(prompt)] * beams, device=model.head.weight.device)
     log_probability = torch.tensor([0.0] + [-math.inf] * (beams - 1), device=step.device)  # rows are still alike
