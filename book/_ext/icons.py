@@ -8,6 +8,7 @@ page becomes half as heavy.
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def cut(app: Sphinx, exception: Exception | None) -> None:
     """Replace the fonts by smaller ones and point the style sheet to them (event `build-finished`)."""
     if exception or app.builder.format != "html":
         return
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table it cuts
     out = Path(app.outdir)
     points = needed(out)
     for file in (out / FONTS).glob("*.ttf"):
