@@ -4,11 +4,14 @@ GitHub Pages serves OWNER/REPO at https://OWNER.github.io/REPO/. Four settings n
 canonical links (`html_baseurl`), the sitemap, the cards that social networks show, and the 404 page, which is
 served at any depth and therefore needs absolute links.
 
+The sitemap is written here, too: the extension that does it starts a process that outlives a killed build.
+
 Pages link into the repository with the role `repo`: {repo}`title <path>`, or {repo}`path`.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlparse
 
 from docutils import nodes
@@ -41,6 +44,16 @@ def configure(app: Sphinx, config: Config) -> None:
     config.notfound_urls_prefix = urlparse(address).path
 
 
+def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
+    """List the addresses of all pages for search engines (event `build-finished`)."""
+    if exception or app.builder.format != "html":
+        return
+    home = app.config.html_baseurl
+    lines = [f"<url><loc>{home}{app.builder.get_target_uri(name)}</loc></url>" for name in sorted(app.env.found_docs)]
+    head = '<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+    (Path(app.outdir) / "sitemap.xml").write_text("\n".join([head, *lines, "</urlset>\n"]), "utf8")
+
+
 class Repository(ReferenceRole):
     """The role `repo`: a link to a file of the repository (`.` is the repository itself)."""
 
@@ -54,4 +67,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_role("repo", Repository())
     app.connect("config-inited", configure)
+    app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -207,3 +207,8 @@ def test_links_between_pages_lead_somewhere(browser: Browser, site: str) -> None
                 anchors[path] = set(page.locator("[id]").evaluate_all("all => all.map(it => it.id)"))
             assert anchor in anchors[path], f"{target}: there is no such place on the page"
     context.close()
+
+
+def test_sitemap_lists_every_page(site: str) -> None:
+    listed = (HTML / "sitemap.xml").read_text("utf8")
+    assert all(f"/{name}</loc>" in listed for name in NAMES)
