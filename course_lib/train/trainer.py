@@ -19,7 +19,7 @@ from course_lib.optim.schedules import Schedule, constant
 from course_lib.train.checkpoint import Checkpoints, fingerprint, random_state, set_random_state
 from course_lib.train.evaluation import evaluate
 from course_lib.train.history import History
-from course_lib.train.precision import Precision, choose_precision
+from course_lib.train.precision import Precision, choose_precision, denormals_flushed
 
 
 class Batches(Protocol):
@@ -106,7 +106,10 @@ class Trainer:
         Raises:
             FloatingPointError: the loss is no longer a number; the last checkpoint is from before that.
         """
-        torch.set_flush_denormal(True)  # numbers below 1e-38 can make a CPU ten times slower, and teach nothing
+        with denormals_flushed():
+            return self._fit()
+
+    def _fit(self) -> History:
         self._resume()
         if self.precision is None:
             self._choose_precision()

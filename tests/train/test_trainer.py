@@ -53,6 +53,13 @@ def test_it_is_the_loop_that_everybody_writes(make_trainer):
         torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-5)
 
 
+def test_it_leaves_the_processes_arithmetic_as_it_was(make_trainer):
+    tiny_number = torch.tensor(1e-40)
+    assert (tiny_number * 1.0).item() != 0
+    make_trainer(steps=1).fit()
+    assert (tiny_number * 1.0).item() != 0
+
+
 def test_accumulation_is_one_batch_of_that_size():
     class Joined:
         def __getitem__(self, number):
