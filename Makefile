@@ -25,7 +25,8 @@ help:
 # The environment is either complete, or made again from nothing: `.venv/installed` is written last and holds
 # the requirements it was made from, so an interrupted or outdated installation is never mistaken for a good one.
 environment:
-	@if ! cat requirements.txt requirements-data.txt pyproject.toml | cmp -s - .venv/installed; then \
+	@set -euo pipefail; \
+	if ! cat requirements.txt requirements-data.txt pyproject.toml | cmp -s - .venv/installed; then \
 	  $(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "The course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 book")'; \
 	  echo "Making the environment in .venv (a few minutes, once) ..."; \
 	  rm -rf .venv; \
@@ -70,4 +71,4 @@ bench: environment
 	python -m benchmarks
 
 clean:
-	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis

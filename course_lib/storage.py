@@ -8,10 +8,10 @@ import ast
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -55,7 +55,7 @@ def kept(name: str, key: Mapping, make: Callable[[Path], None]) -> Path:
 
     `make` works in a folder of its own beside the final place, which gets its name only when `make` has
     returned. If `make` is interrupted, its folder stays, and the next call hands it over again: work that
-    writes checkpoints into it resumes from them.
+    writes checkpoints into it resumes from them. Two processes that want the same result wait for one another.
 
     Args:
         name: what it is, such as `"models/shakespeare"`; becomes the beginning of the folder's name.
@@ -67,35 +67,31 @@ def kept(name: str, key: Mapping, make: Callable[[Path], None]) -> Path:
     """
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     final = home() / f"{name}-{digest}"
-    if not final.exists():
-        partial = final.with_name(final.name + ".partial")
-        partial.mkdir(parents=True, exist_ok=True)
-        make(partial)
-        partial.rename(final)
+    if final.exists():
+        return final
+    partial = final.with_name(final.name + ".partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    with FileLock(final.with_name(final.name + ".lock")):
+        if not final.exists():  # another process may have finished it while this one waited
+            partial.mkdir(exist_ok=True)
+            make(partial)
+            partial.rename(final)
     return final
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file or folder so that `path` is, at every moment, the old one or the new one, never a half.
+    """Write a file so that `path` is, at every moment, the old one or the new one, never a half.
 
     Args:
         path: the final place; its parent folders are made.
-        write: writes to the temporary path it is given, in the same folder.
+        write: writes to the temporary path it is given, in the same folder. What a killed process left there is
+            written over by the next.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         write(temporary)
-        if temporary.is_dir() and path.is_dir():  # a folder cannot be replaced in one step: move the old one away
-            old = path.with_name(f".{path.name}.{os.getpid()}.old")
-            path.rename(old)
-            temporary.rename(path)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, path)
+        os.replace(temporary, path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

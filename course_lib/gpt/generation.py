@@ -74,8 +74,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         for name, valid, range_ in (
-            ("temperature", self.temperature >= 0, "0 (greedy) or more"),
-            ("top_k", self.top_k >= 0, "0 (all) or more"),
+            ("temperature", self.temperature == 0 or self.temperature >= 1e-3, "0 (greedy) or at least 0.001"),
+            ("top_k", self.top_k >= 0 and self.top_k == int(self.top_k), "a whole number, 0 (all) or more"),
             ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
             ("min_p", 0 <= self.min_p <= 1, "between 0 and 1"),
             ("repetition_penalty", self.repetition_penalty > 0, "above 0"),
@@ -124,6 +124,19 @@ def pad_left(prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor | None]:
     return tokens, None if mask.all() else mask
 
 
+def _checked(model: GPT, prompt: Sequence[int]) -> list[int]:
+    """Return a prompt as a list of token ids, or say what is wrong with it."""
+    try:
+        ids = [int(token) for token in prompt]
+    except (TypeError, ValueError):
+        raise ValueError(f"A prompt is a list of token ids, such as [17, 4, 256], not {prompt!r}.") from None
+    if not ids:
+        raise ValueError("A prompt needs at least one token: begin with the tokenizer's end_of_text.")
+    if strangers := [token for token in ids if not 0 <= token < model.config.vocab_size]:
+        raise ValueError(f"Token {strangers[0]} is not in the model's vocabulary of {model.config.vocab_size}.")
+    return ids
+
+
 @torch.inference_mode()
 def _steps(
     model: GPT,
@@ -134,8 +147,9 @@ def _steps(
     cached: bool,
 ) -> Iterator[Tensor]:
     """Yield the next token of every row, (B,), `max_new_tokens` times."""
-    if not prompts or not all(len(prompt) for prompt in prompts):
-        raise ValueError("A prompt needs at least one token: begin with the tokenizer's end_of_text.")
+    prompts = [_checked(model, prompt) for prompt in prompts]
+    if not prompts:
+        raise ValueError("There is no prompt: give a list of at least one.")
     prompt, mask = pad_left(prompts)
     (B, T), context = prompt.shape, model.config.context_length
     if context < T:
@@ -181,8 +195,9 @@ def generate(
 ) -> list[list[int]]:
     """Continue each prompt.
 
-    Prompts of different lengths go together; each row's continuation is what it would be alone. When the
-    context is full, the model goes on from the second half of what it saw.
+    Prompts of different lengths go together; greedily, and while the context has room, each row's continuation
+    is what it would be alone. When the longest row fills the context, the model goes on from the second half of
+    what it saw.
 
     Args:
         model: the model.
@@ -198,7 +213,7 @@ def generate(
         The new tokens of each prompt, without the stop token.
 
     Raises:
-        ValueError: a prompt is empty or longer than the context.
+        ValueError: a prompt is empty, longer than the context, or holds what is no token of the model.
     """
     rows: list[list[int]] = [[] for _ in prompts]
     running = set(range(len(prompts)))
@@ -278,8 +293,11 @@ def beam_search(
         At most `beams` continuations with their scores, best first; one that ended holds its stop token.
 
     Raises:
-        ValueError: the tokens do not fit into the context.
+        ValueError: the tokens do not fit into the context, the prompt is empty, or there is no beam.
     """
+    prompt = _checked(model, prompt)
+    if beams < 1:
+        raise ValueError(f"beams must be at least 1, not {beams}.")
     if len(prompt) + max_new_tokens > model.config.context_length:
         raise ValueError(
             f"{len(prompt)} tokens and {max_new_tokens} new ones do not fit into a context of "
@@ -307,6 +325,8 @@ def beam_search(
         finished = sorted(finished, key=lambda hypothesis: -hypothesis[1])[:beams]
         running = [[*running[row], token] for row, token, _ in kept]
         log_probability = torch.tensor([score for *_, score in kept], device=step.device)
+        if not kept:  # every continuation there is has ended
+            break
         if len(finished) == beams and finished[-1][1] >= kept[0][2] / length**length_penalty:
             break
         cache.select(torch.tensor([row for row, *_ in kept], device=step.device))

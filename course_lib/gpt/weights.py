@@ -252,7 +252,12 @@ def load_pretrained(cls: type["GPT"], source: str | Path, gguf_file: str | None 
         return _load_gguf(cls, folder, gguf_file)
     if not (folder / "config.json").exists():
         raise FileNotFoundError(f"{folder} has no config.json: it is not a folder that save_pretrained wrote.")
-    config = config_from_stock(json.loads((folder / "config.json").read_text("utf-8")))
+    try:
+        config = config_from_stock(json.loads((folder / "config.json").read_text("utf-8")))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{folder / 'config.json'} is damaged ({error}).") from None
+    except KeyError as error:
+        raise ValueError(f"{folder / 'config.json'} does not say {error}.") from None
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         pickled = next((f.name for f in folder.glob("*.bin")), None)

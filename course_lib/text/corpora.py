@@ -30,7 +30,8 @@ def load_corpus(name_or_path: str | Path = "shakespeare") -> datasets.DatasetDic
     Your own files are told apart by their ending, and are split by position, 90 % / 5 % / 5 %, so that the
     same file always gives the same splits:
 
-    - `.txt`, `.md`: running text; rows `{"title", "text"}`, each a piece that ends at the end of a line.
+    - `.txt`, `.md`: running text; rows `{"title", "text", "piece"}`, pieces that end at the end of a line,
+      counted from 0.
     - `.jsonl`: one object a line with a key `text`; `.csv`: a header with a column `text`.
     - `.conll`: a token and its tag a line, separated by white space (first and last column), a blank line
       after each sentence; rows `{"tokens", "tags"}`.
@@ -53,9 +54,12 @@ def load_corpus(name_or_path: str | Path = "shakespeare") -> datasets.DatasetDic
     if isinstance(name_or_path, str) and name in CORPORA:
         return BUILDERS[name](CORPORA[name])
     path = Path(name_or_path)
-    if path.is_file():
-        return _load_file(path)
-    if path.is_dir():
+    try:
+        if path.is_file():
+            return _load_file(path)
+    except OSError as error:
+        raise ValueError(f"{name[:60]!r} is neither a name nor a path that can be read ({error.strerror}).") from None
+    if name and path.is_dir():
         raise ValueError(f"{path} is a folder: name one file in it (.txt, .jsonl, .csv or .conll).")
     near = difflib.get_close_matches(name, CORPORA, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"the corpora are {', '.join(map(repr, CORPORA))}."
@@ -68,7 +72,7 @@ def load_corpus(name_or_path: str | Path = "shakespeare") -> datasets.DatasetDic
 def _from_hub(name: str) -> datasets.DatasetDict:
     try:
         return datasets.load_dataset(name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:
         raise ConnectionError(
             f"The data set {name!r} could not be loaded from the Hugging Face hub ({type(error).__name__}): "
             f"check the name and the network."
@@ -155,7 +159,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _text_rows(path: Path) -> Iterator[dict]:
     piece: list[str] = []
-    size = 0
+    size, number = 0, 0
     for line in _lines(path):
         # A line can be as long as the file: cut it too.
         for start in range(0, len(line), PIECE):
@@ -163,10 +167,10 @@ def _text_rows(path: Path) -> Iterator[dict]:
             piece.append(part)
             size += len(part)
             if size >= PIECE:
-                yield {"title": path.stem, "text": "".join(piece)}
-                piece, size = [], 0
+                yield {"title": path.stem, "text": "".join(piece), "piece": number}
+                piece, size, number = [], 0, number + 1
     if size:
-        yield {"title": path.stem, "text": "".join(piece)}
+        yield {"title": path.stem, "text": "".join(piece), "piece": number}
 
 
 def _jsonl_rows(path: Path) -> Iterator[dict]:
@@ -175,23 +179,33 @@ def _jsonl_rows(path: Path) -> Iterator[dict]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}, line {number}: not JSON ({error.msg}).") from None
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"{path}, line {number}: not JSON ({error}).") from None
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):
             raise ValueError(f"{path}, line {number}: needs a key 'text' that holds a string.")
-        yield {"title": str(row.get("title", f"{path.stem} {number}")), "text": row["text"]}
+        yield {"title": str(row.get("title") or f"{path.stem} {number}"), "text": row["text"]}
 
 
 def _csv_rows(path: Path) -> Iterator[dict]:
+    csv.field_size_limit(1 << 30)  # a field may be a whole document
     reader = csv.DictReader(_lines(path))
-    if "text" not in (reader.fieldnames or []):
+    if reader.fieldnames is None:
+        return
+    if "text" not in reader.fieldnames:
         raise ValueError(
             f"{path}: the first line must name the columns, one of them 'text'; it has {reader.fieldnames}."
         )
-    for row in reader:
+    while (row := _next_row(reader, path)) is not None:
         if row["text"] is None:
             raise ValueError(f"{path}, line {reader.line_num}: fewer columns than the first line names.")
         yield {"title": row.get("title") or f"{path.stem} {reader.line_num}", "text": row["text"]}
+
+
+def _next_row(reader: csv.DictReader, path: Path) -> dict | None:
+    try:
+        return next(reader, None)
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: not CSV ({error}).") from None
 
 
 def _conll_rows(path: Path) -> Iterator[dict]:
@@ -242,7 +256,8 @@ def _load_file(path: Path) -> datasets.DatasetDict:
     held_out = max(1, rows // 20)
     bounds = {"train": (0, rows - 2 * held_out), "validation": (rows - 2 * held_out, rows - held_out)}
     bounds["test"] = (rows - held_out, rows)
-    stamp = path.stat().st_mtime_ns  # part of the builder's fingerprint: a changed file is read again
+    # Part of the builder's fingerprint: a changed file, or one that is now read in another way, is read again.
+    stamp = f"{path.stat().st_mtime_ns} {storage.code_digest(['text/corpora'])}"
     bars = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
@@ -261,7 +276,7 @@ def _load_file(path: Path) -> datasets.DatasetDict:
             datasets.enable_progress_bars()
 
 
-def _slice_of_rows(path: Path, start: int, stop: int, stamp: int) -> Iterator[dict]:
+def _slice_of_rows(path: Path, start: int, stop: int, stamp: str) -> Iterator[dict]:
     yield from islice(READERS[path.suffix.lower()](path), start, stop)
 
 

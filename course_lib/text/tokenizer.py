@@ -138,5 +138,10 @@ class Tokenizer:
         except Exception as error:  # the library raises plain Exception
             raise ValueError(f"{file} is not a tokenizer file: {error}") from None
         settings = file.with_name("tokenizer_config.json")
-        end_of_text = json.loads(settings.read_text("utf-8")).get("eos_token") if settings.exists() else None
+        try:
+            end_of_text = json.loads(settings.read_text("utf-8")).get("eos_token") if settings.exists() else None
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{settings} is damaged ({error}).") from None
+        if isinstance(end_of_text, dict):  # transformers writes some tokens with their settings
+            end_of_text = end_of_text["content"]
         return cls(backend, end_of_text or END_OF_TEXT)

@@ -13,36 +13,39 @@ Batch = dict[str, torch.Tensor]
 IGNORED = -100  # the target that no loss counts (PyTorch's default `ignore_index`)
 
 
-def pack(rows: Iterable[Mapping[str, str]], tokenizer: Tokenizer, path: str | Path) -> np.ndarray:
+def pack(rows: Iterable[Mapping], tokenizer: Tokenizer, path: str | Path) -> np.ndarray:
     """Write texts as one array of token ids, with `<|endoftext|>` before each document and after the last.
 
     Row after row goes through memory, and the array comes back memory-mapped: neither the text nor its tokens
-    need fit in memory. Rows that follow one another under the same title are pieces of one document.
+    need fit in memory. Each row is a document, unless its `piece` is above 0: then it goes on with the one before.
 
     Args:
-        rows: `{"title", "text"}`, such as a split of `load_corpus`.
+        rows: `{"text"}` and maybe `piece`, such as a split of `load_corpus`.
         tokenizer: gives the ids; decides the width of an element (16 bits up to 65,536 tokens, else 32).
         path: the `.npy` file to write.
 
     Returns:
         The array, shape (number of tokens,), memory-mapped and read-only.
+
+    Raises:
+        ValueError: the rows have no text.
     """
     path = Path(path)
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
 
     def write(temporary: Path) -> None:
         # The header of a .npy file holds the length, which is known last: reserve its place and come back to it.
-        title = None
         length = 0
         with temporary.open("w+b") as file:
             header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
             np.lib.format.write_array_header_1_0(file, {**header, "shape": (1 << 62,)})
             start = file.tell()
             for row in rows:
+                if "text" not in row:
+                    raise ValueError(f"Only texts can be packed, and these rows have {', '.join(row)}.")
                 ids = tokenizer.encode(row["text"])
-                if row["title"] != title:
+                if length == 0 or not row.get("piece"):
                     ids = [tokenizer.end_of_text, *ids]
-                title = row["title"]
                 file.write(np.asarray(ids, dtype).tobytes())
                 length += len(ids)
             file.write(np.asarray([tokenizer.end_of_text], dtype).tobytes())

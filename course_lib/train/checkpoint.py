@@ -38,10 +38,25 @@ def set_random_state(state: dict[str, Any]) -> None:
     random.setstate((python_version, tuple(internal), gauss))
 
 
-def fingerprint(model: torch.nn.Module, optimizers: list[torch.optim.Optimizer]) -> str:
-    """Return a hash of what a checkpoint must fit: names and shapes of the weights, kinds of optimizers."""
+def fingerprint(model: torch.nn.Module, optimizers: list[torch.optim.Optimizer], options: dict[str, Any]) -> str:
+    """Return a hash of what a checkpoint must fit.
+
+    Args:
+        model: counts with the names and shapes of its weights.
+        optimizers: count with their kinds, groups and settings, as they are before the first step.
+        options: whatever else must be the same for a run to go on as it began.
+    """
     weights = [(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()]
-    return hashlib.sha256(repr((weights, [type(o).__name__ for o in optimizers])).encode()).hexdigest()
+    groups = [
+        (
+            type(optimizer).__name__,
+            len(group["params"]),
+            sorted((k, repr(v)) for k, v in group.items() if k != "params"),
+        )
+        for optimizer in optimizers
+        for group in optimizer.param_groups
+    ]
+    return hashlib.sha256(repr((weights, groups, sorted(options.items()))).encode()).hexdigest()
 
 
 class Checkpoints:
@@ -74,12 +89,14 @@ class Checkpoints:
     def load_latest(self) -> dict[str, Any] | None:
         """Return the newest state that is whole and belongs to this run; None if there is none.
 
-        A file that is damaged or foreign is named in a warning and passed over.
+        A file that is damaged or foreign is named in a warning, put aside as `….pt.refused`, where it cannot
+        be counted among the newest, and the one before it is used.
         """
         for path in reversed(self.files()):
             try:
                 return self._load(path)
             except ValueError as error:
+                path.rename(path.with_name(path.name + ".refused"))
                 warnings.warn(f"{error} The checkpoint before it is used, if there is one.", stacklevel=2)
         return None
 
@@ -93,5 +110,5 @@ class Checkpoints:
         if not isinstance(contents, dict):
             raise ValueError(f"{path} is damaged or is not a checkpoint.")
         if contents.get("format") != FORMAT or contents.get("fingerprint") != self.fingerprint:
-            raise ValueError(f"{path} is a checkpoint of another run: its weights or optimizers are not this run's.")
+            raise ValueError(f"{path} is a checkpoint of another run: its weights, optimizers or settings differ.")
         return contents

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
@@ -92,7 +91,9 @@ class Trainer:
         self.schedule, self.validation = schedule, list(validation)
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
         self.device = next(model.parameters()).device
-        self.checkpoints = Checkpoints(folder, fingerprint(model, self.optimizers)) if folder else None
+        settings = {"accumulation": config.accumulation, "clip": config.clip}
+        mark = fingerprint(model, self.optimizers, settings)
+        self.checkpoints = Checkpoints(folder, mark) if folder else None
         self.history = History()
         self.precision: Precision | None = None
         self.step = 0  # updates done
@@ -104,7 +105,8 @@ class Trainer:
             The history of the whole run, the part before an interruption included.
 
         Raises:
-            FloatingPointError: the loss is no longer a number; the last checkpoint is from before that.
+            FloatingPointError: the loss or a weight is no longer a number; the last checkpoint is from before that.
+            ValueError: the newest checkpoint is from later than the last step.
         """
         with denormals_flushed():
             return self._fit()
@@ -129,7 +131,7 @@ class Trainer:
                 if self.validation and (last or self.step % self.config.evaluate_every == 0):
                     self.history.records[-1]["validation_loss"] = evaluate(self.model, self.validation)
                 if self.checkpoints and (last or self.step % self.config.checkpoint_every == 0):
-                    self.checkpoints.save(self.step, self._state())
+                    self._save()
                 bar.update()
                 bar.set_postfix(loss=f"{record['loss']:.3f}", tokens_per_s=f"{targets / seconds:,.0f}", refresh=False)
         return self.history
@@ -166,6 +168,14 @@ class Trainer:
             "targets": targets,
         }
 
+    def _save(self) -> None:
+        if not all(parameter.isfinite().all() for parameter in self.model.parameters()):
+            raise FloatingPointError(
+                f"After step {self.step} a weight is no longer a number: a lower learning rate or a longer warm-up "
+                f"may keep the run stable. The last checkpoint is from before that."
+            )
+        self.checkpoints.save(self.step, self._state())
+
     def _batch(self, number: int) -> dict[str, Tensor]:
         return {name: tensor.to(self.device) for name, tensor in self.batches[number].items()}
 
@@ -188,6 +198,11 @@ class Trainer:
         state = self.checkpoints.load_latest() if self.checkpoints else None
         if state is None:
             return
+        if state["step"] > self.config.steps:
+            raise ValueError(
+                f"The newest checkpoint in {self.checkpoints.folder} is after step {state['step']}, and the run is "
+                f"to have {self.config.steps}: take more steps, or another folder."
+            )
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)

@@ -1,5 +1,6 @@
 """Decoding, against stock transformers' own logits processors, `generate`, and brute force."""
 
+import copy
 import itertools
 import math
 
@@ -52,6 +53,11 @@ def test_each_filter_is_the_stock_one(logits, t, k, p, penalty):
         torch.testing.assert_close(generation.min_p(logits, p), MinPLogitsWarper(p)(tokens, logits), **close)
 
 
+def test_a_nucleus_that_is_reached_exactly_is_closed():
+    kept = generation.top_p(torch.tensor([[0.5, 0.25, 0.25]]).log(), 0.5)
+    assert kept.isfinite().tolist() == [[True, False, False]]
+
+
 def test_the_draw_follows_the_filtered_distribution():
     logits = torch.tensor([[2.0, 1.0, 0.5, -1.0]])
     sampling = Sampling(temperature=0.7, top_k=3)
@@ -90,6 +96,21 @@ def test_a_batch_of_different_lengths_is_what_each_row_is_alone(pair):
     ours, _ = pair
     prompts = [torch.randint(0, 97, (n,)).tolist() for n in (12, 1, 5, 5)]
     assert generate(ours, prompts, 30) == [generate(ours, [prompt], 30)[0] for prompt in prompts]
+
+
+def test_padding_is_not_counted_as_seen(pair):
+    """Token 0 fills the shorter rows up; a penalty on it there would change what they say."""
+    ours, _ = pair
+    prompts, sampling = [[5] * 12, [7], [9, 3]], Sampling(temperature=0, repetition_penalty=50.0)
+    assert generate(ours, prompts, 30, sampling) == [generate(ours, [p], 30, sampling)[0] for p in prompts]
+
+
+def test_a_padded_batch_in_bfloat16_stays_finite(pair):
+    ours, _ = pair
+    low = copy.deepcopy(ours).to(torch.bfloat16)
+    tokens, mask = generation.pad_left([[1] * 9, [2]])
+    assert low(tokens, attention_mask=mask)[0].isfinite().all()
+    assert generate(low, [[1] * 9, [2]], 3)
 
 
 def test_a_seed_reproduces_and_another_does_not(pair):
@@ -164,6 +185,14 @@ def test_a_beam_as_wide_as_the_tree_finds_the_likeliest_sequence():
     assert found[0][1] == pytest.approx(log_probability(ranked[0]) / 3, abs=1e-4)
 
 
+@pytest.mark.parametrize("vocab_size", [1, 2, 3])
+def test_a_beam_ends_where_every_continuation_ends(vocab_size):
+    model = GPT(GPTConfig.gpt2(vocab_size=vocab_size, context_length=8, n_layer=1, n_head=1, n_embd=4))
+    found = beam_search(model, [0], 4, 3, stop_tokens=range(vocab_size))
+    assert found and all(len(tokens) == 1 for tokens, _ in found)
+    assert beam_search(model, [0], 4, 3)
+
+
 def test_text_in_text_out():
     tokenizer = Tokenizer.train_bpe(["to be or not to be, 词元 🙂 " * 20], 300)
     model = GPT(GPTConfig.gpt2(vocab_size=tokenizer.vocab_size, context_length=16, n_layer=1, n_head=1, n_embd=8))
@@ -176,7 +205,13 @@ def test_text_in_text_out():
     ("call", "sentence"),
     [
         (lambda m: generate(m, [[1], []], 3), "needs at least one token"),
-        (lambda m: generate(m, [], 3), "needs at least one token"),
+        (lambda m: generate(m, [], 3), "There is no prompt"),
+        (lambda m: generate(m, [1, 2, 3], 3), r"list of token ids, such as \[17, 4, 256\], not 1"),
+        (lambda m: generate(m, [[1, 97]], 3), "Token 97 is not in the model's vocabulary of 97"),
+        (lambda m: beam_search(m, [], 5, 2), "needs at least one token"),
+        (lambda m: beam_search(m, [1], 5, 0), "beams must be at least 1"),
+        (lambda m: Sampling(temperature=1e-42), "temperature must be 0"),
+        (lambda m: Sampling(top_k=1.5), "top_k must be a whole number"),
         (lambda m: generate(m, [[1] * 65], 3), "65 tokens and the model's context 64"),
         (
             lambda m: beam_search(m, [1] * 60, 5, 2),

@@ -122,6 +122,14 @@ def test_a_new_model_knows_nothing(model):
     assert model(tokens, targets=tokens.roll(-1, 1))[1].item() == pytest.approx(math.log(31), abs=0.1)
 
 
+def test_layers_that_write_to_the_stream_start_smaller():
+    model = GPT(GPTConfig.gpt2(vocab_size=31, context_length=8, n_layer=8, n_head=2, n_embd=64))
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 2:
+            to_stream = name.endswith(("attention.out.weight", "mlp.down.weight"))
+            assert parameter.std().item() == pytest.approx(0.02 / (16**0.5 if to_stream else 1), rel=0.1), name
+
+
 def test_gradients_pass_gradcheck():
     model = GPT(GPTConfig.llama(vocab_size=5, context_length=4, n_layer=1, n_head=2, n_embd=4, n_kv_head=1)).double()
     tokens = torch.tensor([[1, 2, 3, 4]])

@@ -123,6 +123,8 @@ def edit_weights(folder, **changes):
     ("damage", "sentence"),
     [
         (lambda f: (f / "config.json").unlink(), "has no config.json"),
+        (lambda f: (f / "config.json").write_text("{"), r"config\.json is damaged"),
+        (lambda f: (f / "config.json").write_text('{"model_type": "gpt2"}'), "does not say 'vocab_size'"),
         (lambda f: (f / "model.safetensors").unlink(), "has no .safetensors file"),
         (
             lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from course_lib.text import CORPORA, cards, corpora, load_corpus
+from course_lib.text import CORPORA, Tokenizer, cards, corpora, load_corpus, pack
 
 
 def test_shakespeares_splits_are_whole_plays_and_the_same_every_time():
@@ -119,6 +119,8 @@ def test_conll_columns(write):
         ("tiny.txt", b"ab", "2 characters: too few to split"),
         ("latin.txt", "né à Paris\n".encode("latin1") * 9, "is not UTF-8 text .byte 0xe9"),
         ("wide.txt", "To be or not to be".encode("utf-16"), "is not UTF-8 text"),
+        ("empty.csv", b"", "is empty"),
+        ("nested.jsonl", b"[" * 100_000, "line 1: not JSON"),
         ("picture.png", b"\x89PNG", "ends in '.png': the course reads .txt"),
         ("nothing", b"abc", "ends in 'nothing'"),
         ("bad.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: not JSON"),
@@ -144,6 +146,21 @@ def test_names_that_do_not_exist(tmp_path):
         load_corpus("conll2003")
     with pytest.raises(ValueError, match="is a folder"):
         load_corpus(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no file ''"):
+        load_corpus("")
+    with pytest.raises(ValueError, match="neither a name nor a path"):
+        load_corpus("To be, or not to be: that is the question. " * 200)
+
+
+def test_each_row_of_a_table_is_a_document_even_under_one_title(write):
+    rows = load_corpus(write("news.csv", "title,text\n" + "news,abc\n" * 6))["train"]
+    tokenizer = Tokenizer.train_characters(["abc"])
+    packed = pack(rows, tokenizer, write("packed", "").with_suffix(".npy"))
+    assert packed.tolist().count(tokenizer.end_of_text) == len(rows) + 1
+
+
+def test_a_long_document_in_csv(write):
+    assert len(load_corpus(write("long.csv", "text\n" + ("x" * 200_000 + "\n") * 3))["test"][0]["text"]) == 200_000
 
 
 def test_the_hub_is_asked_only_when_it_is_named(monkeypatch):

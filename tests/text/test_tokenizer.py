@@ -83,6 +83,17 @@ def test_mistakes_end_in_a_sentence(act, error, sentence, tmp_path):
         act(tmp_path)
 
 
+def test_tokens_that_transformers_wrote_with_their_settings_are_understood(tmp_path):
+    tokenizer = Tokenizer.train_characters([VERSE])
+    tokenizer.save(tmp_path)
+    settings = {"eos_token": {"content": "<|endoftext|>", "lstrip": False, "__type": "AddedToken"}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    assert Tokenizer.load(tmp_path).end_of_text == tokenizer.end_of_text
+    (tmp_path / "tokenizer_config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"tokenizer_config\.json is damaged"):
+        Tokenizer.load(tmp_path)
+
+
 def test_a_damaged_file_is_refused_by_name(tmp_path):
     (tmp_path / "tokenizer.json").write_text('{"version": ')
     with pytest.raises(ValueError, match=r"tokenizer\.json is not a tokenizer file"):

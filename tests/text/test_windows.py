@@ -11,18 +11,33 @@ from course_lib.text import RandomWindows, Tokenizer, pack, sequential_windows
 TOKENIZER = Tokenizer.train_characters(["abcdefgh \n"])
 
 
-@given(st.lists(st.tuples(st.sampled_from("xyz"), st.text("abcdefgh \n", max_size=9)), max_size=8))
+@given(st.lists(st.tuples(st.sampled_from([None, 0, 1, 2]), st.text("abcdefgh \n", max_size=9)), max_size=8))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_packing_is_the_texts_in_order_with_a_fence_around_each_document(tmp_path, rows):
-    packed = pack(({"title": t, "text": x} for t, x in rows), TOKENIZER, tmp_path / "a.npy")
+    packed = pack(({"piece": piece, "text": text} for piece, text in rows), TOKENIZER, tmp_path / "a.npy")
     expected = []
-    for i, (title, text) in enumerate(rows):
-        if i == 0 or title != rows[i - 1][0]:
+    for i, (piece, text) in enumerate(rows):
+        if i == 0 or not piece:
             expected.append(TOKENIZER.end_of_text)
         expected += TOKENIZER.encode(text)
     assert packed.tolist() == [*expected, TOKENIZER.end_of_text]
     assert isinstance(packed, np.memmap) and packed.dtype == np.uint16
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_a_large_vocabulary_is_packed_in_32_bits(tmp_path):
+    class Large:
+        vocab_size, end_of_text = 100_000, 99_999
+
+        def encode(self, text):
+            return [70_000] * len(text)
+
+    assert pack([{"text": "ab"}], Large(), tmp_path / "a.npy").tolist() == [99_999, 70_000, 70_000, 99_999]
+
+
+def test_rows_without_text_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="Only texts can be packed, and these rows have tokens, tags"):
+        pack([{"tokens": ["a"], "tags": ["O"]}], TOKENIZER, tmp_path / "a.npy")
 
 
 def test_packing_that_fails_leaves_the_old_file(tmp_path):
