@@ -1,7 +1,6 @@
 """Greedy generation against stock `generate()`, token for token."""
 
 import copy
-import time
 from collections.abc import Callable
 
 import torch
@@ -10,23 +9,10 @@ from benchmarks.measure import alternate, report
 from benchmarks.peers import stock_gpt2, stock_llama
 from course_lib.gpt import GPT, GPTConfig, generate
 from course_lib.gpt.weights import config_from_stock, from_stock_tensors
+from course_lib.train import choose_precision
 
 SHAPE = {"vocab_size": 4096, "context_length": 512, "n_layer": 6, "n_head": 6, "n_embd": 384}
 PROMPT = 16
-
-
-def bfloat16_is_faster(model: GPT, batch: int) -> bool:
-    """Time the largest matrix product of a decoding step in both formats; without units for it bf16 is slow."""
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        weight = model.head.weight.detach().to(dtype)
-        x = torch.randn(batch, weight.shape[1], dtype=dtype)
-        x @ weight.t()
-        start = time.process_time()
-        for _ in range(5):
-            x @ weight.t()
-        seconds[dtype] = time.process_time() - start
-    return seconds[torch.bfloat16] < seconds[torch.float32]
 
 
 def run(rounds: int) -> None:
@@ -45,6 +31,9 @@ def run(rounds: int) -> None:
         stock.generation_config.eos_token_id = None
         ours = GPT(config_from_stock(stock.config.to_dict())).eval()
         ours.load_state_dict(from_stock_tensors(ours.config, dict(stock.state_dict())))
+        batch_of_text = torch.randint(0, config.vocab_size, (16, 64))
+        chosen = choose_precision(ours, {"tokens": batch_of_text, "targets": batch_of_text})
+        low_precision = chosen.name == "bfloat16"
         for batch, new_tokens in ((1, 128), (16, 40)):
             prompts = torch.randint(0, config.vocab_size, (batch, PROMPT))
             contenders: dict[str, Callable[[], list[list[int]]]] = {
@@ -53,7 +42,7 @@ def run(rounds: int) -> None:
                     p, max_new_tokens=n, do_sample=False
                 )[:, PROMPT:].tolist(),
             }
-            if bfloat16_is_faster(ours, batch):
+            if low_precision:
                 low = copy.deepcopy(ours).to(torch.bfloat16)
                 contenders["course, bfloat16 weights"] = lambda m=low, p=prompts, n=new_tokens: generate(
                     m, p.tolist(), n
