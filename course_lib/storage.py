@@ -70,7 +70,7 @@ def kept(name: str, key: Mapping, make: Callable[[Path], None]) -> Path:
     if final.exists():
         return final
     partial = final.with_name(final.name + ".partial")
-    partial.mkdir(parents=True, exist_ok=True)
+    final.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(final.with_name(final.name + ".lock")):
         if not final.exists():  # another process may have finished it while this one waited
             partial.mkdir(exist_ok=True)
